@@ -311,11 +311,12 @@ fn jobs_are_taken_from_every_configured_queue() {
 fn a_queue_whose_key_has_another_type_does_not_stop_the_other_queues() {
     let redis = Redis::start();
     let () = redis.query(&["SET", "damaged", "not a list"]);
-    let worker = Worker::start(&redis, &[("JOB_QUEUE", "damaged,usable")]);
+    let mut worker = Worker::launch_with_flags(&redis, &["--exit-when-idle", "3"], &[("JOB_QUEUE", "damaged,usable")]);
     worker.wait_for_event("rejection", |event| event.warns_of("damaged"));
     let () = redis.query(&["SET", "job:fine", &jobs::job("fine").to_string()]);
     let () = redis.query(&["LPUSH", "usable", "fine"]);
     assert_eq!(redis.result_of("fine")["status"], "success");
+    assert!(worker.wait_for_end(SOON).success(), "the worker exits when it is idle");
 }
 
 #[test]

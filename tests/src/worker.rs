@@ -58,7 +58,7 @@ impl Worker {
     /// Panics if the worker does not become ready.
     pub fn start_at(url: &str, settings: &[(&str, &str)]) -> Self {
         let worker = Self::launch_at(url, settings);
-        worker.wait_for_event("ready worker", |event| event.has("queues") && event.has("concurrency"));
+        worker.wait_until_ready();
         worker
     }
 

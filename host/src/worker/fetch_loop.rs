@@ -60,34 +60,22 @@ impl FetchLoop {
             // The fetch is not part of a `select!`. If it were dropped halfway, its entries would
             // stay claimed until their leases expire.
             self.worker.status.note_fetch();
-            let claims = self.poller.fetch(slots.len()).await;
-            if claims.is_empty() {
-                drop(slots);
+            let (worker, running) = (&self.worker, &mut self.running);
+            let start = |queue, claim, slot| start_attempt(running, worker, queue, claim, slot);
+            let n_claimed = self.poller.fetch(slots, start).await;
+            self.n_fetched += n_claimed as u64;
+            if n_claimed == 0 {
                 let idle_end = self.idle_end();
                 tokio::select! {
                     () = self.poller.wait() => {}
                     () = sleep_until(idle_end) => {}
                     () = reached(&mut shutdown, ShutdownPhase::Draining) => break,
                 }
-            } else {
-                self.start_all(claims, slots);
             }
             self.remove_finished();
         }
         self.worker.status.set_shutdown_phase(ShutdownPhase::Draining);
         while self.running.join_next().await.is_some() {}
-    }
-
-    /// Starts an attempt for each claim, each in a slot of its own. Frees the other slots.
-    fn start_all(&mut self, claims: Vec<(Queue, Claim)>, slots: Vec<Slot>) {
-        for ((queue, claim), slot) in claims.into_iter().zip(slots) {
-            self.n_fetched += 1;
-            let worker = Arc::clone(&self.worker);
-            self.running.spawn(async move {
-                attempt::run(worker, queue, claim).await;
-                drop(slot);
-            });
-        }
     }
 
     /// Returns the number of entries that may still be fetched.
@@ -128,4 +116,13 @@ impl FetchLoop {
             self.idle_since = Instant::now();
         }
     }
+}
+
+/// Starts the attempt of a claim, which occupies its slot until it ends.
+fn start_attempt(running: &mut JoinSet<()>, worker: &Arc<WorkerContext>, queue: Queue, claim: Claim, slot: Slot) {
+    let worker = Arc::clone(worker);
+    running.spawn(async move {
+        attempt::run(worker, queue, claim).await;
+        drop(slot);
+    });
 }

@@ -5,14 +5,17 @@
 
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use oculus_system::backoff::{Backoff, jittered};
 use redis::RedisResult;
 
 use super::claim::Claim;
+use super::context::LONGEST_PAUSE;
 use super::outage::is_rejection;
 use super::queue::{Fetched, Queue};
 use super::redis_client::RedisClient;
+use super::slots::Slot;
 
 /// The longest time for which a blocking wait lasts, if the worker has only one queue.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(2);
@@ -20,11 +23,8 @@ pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// The time after which a wait that fails was not rejected at once.
 const LONG_WAIT: Duration = Duration::from_millis(200);
 
-/// The longest pause after a failure. It is short, because a fail-over takes a few seconds.
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-
-/// The maximum number of entries of one fetch. If the responses of a fetch are lost, so many
-/// entries wait until their leases expire.
+/// The maximum number of entries of one fetch. If the responses of a fetch are lost, its entries wait
+/// until their leases expire.
 const MAX_BATCH: usize = 8;
 
 /// The interval at which several queues are polled.
@@ -44,12 +44,23 @@ pub(super) struct QueuePoller {
     wait_backoff: Backoff,
     /// The number of entries fetched so far.
     n_fetched: usize,
-    /// The number of entries that wait in a queue, as far as the last fetch has shown.
+    /// The findings of the last fetch.
+    last: FetchSummary,
+}
+
+/// The findings of a fetch.
+#[derive(Default)]
+struct FetchSummary {
+    /// The number of claimed entries.
+    n_claimed: usize,
+    /// The largest number of entries that still waited in the queue of a claimed entry.
     n_waiting: u64,
-    /// True if the last fetch failed.
-    is_failing: bool,
-    /// True if a queue was paused at the last fetch.
+    /// True if a call found no entry.
+    is_empty: bool,
+    /// True if a call found no entry, and a queue is paused.
     is_paused: bool,
+    /// True if a call failed.
+    is_failing: bool,
 }
 
 impl QueuePoller {
@@ -65,51 +76,68 @@ impl QueuePoller {
             fetch_backoff: Backoff::up_to(LONGEST_PAUSE),
             wait_backoff: Backoff::up_to(LONGEST_PAUSE),
             n_fetched: 0,
-            n_waiting: 0,
-            is_failing: false,
-            is_paused: false,
+            last: FetchSummary::default(),
         }
     }
 
     /// Returns the number of entries that [`QueuePoller::fetch`] should claim if enough slots are
-    /// free. It is at most half of those that wait, so that other idle workers receive some too.
+    /// free: half of those that wait, rounded up, so that other idle workers receive some too.
     pub(super) fn batch_size(&self) -> usize {
-        usize::try_from(self.n_waiting.div_ceil(2)).unwrap_or(MAX_BATCH).clamp(1, MAX_BATCH)
+        let n_waiting = if self.last.is_empty { 0 } else { self.last.n_waiting };
+        usize::try_from(n_waiting.div_ceil(2)).unwrap_or(MAX_BATCH).clamp(1, MAX_BATCH)
     }
 
-    /// Claims up to `n_entries` entries. The calls are sent together, because Redis replies to
-    /// several calls in little more time than to one. The future must not be dropped before it
-    /// completes. An entry whose response is lost would stay claimed until its lease expires.
-    pub(super) async fn fetch(&mut self, n_entries: usize) -> Vec<(Queue, Claim)> {
-        let turns = self.n_fetched..self.n_fetched + n_entries;
-        let fetched = join_all(turns.map(|turn| self.try_fetch(turn))).await;
-        // If a call fails, the Redis client logs the error and `wait` pauses.
-        self.is_failing = fetched.iter().any(Result::is_err);
-        if !self.is_failing {
+    /// Claims up to one entry per slot, and returns their number. The calls are sent together, because
+    /// Redis replies to several calls in little more time than to one. The future must not be dropped
+    /// before it completes. An entry whose response is lost would stay claimed until its lease expires.
+    ///
+    /// * `start`: receives each claim as soon as its reply arrives, because its lease must be renewed
+    ///   even if later replies are delayed.
+    pub(super) async fn fetch(&mut self, slots: Vec<Slot>, mut start: impl FnMut(Queue, Claim, Slot)) -> usize {
+        let poll = |(position, slot)| {
+            let polled = self.poll(position);
+            async { (slot, polled.await) }
+        };
+        let mut polls: FuturesUnordered<_> = (self.n_fetched..).zip(slots).map(poll).collect();
+        let mut summary = FetchSummary::default();
+        while let Some((slot, polled)) = polls.next().await {
+            // The Redis client has logged the error, and `wait` pauses.
+            let Ok(polled) = polled else {
+                summary.is_failing = true;
+                continue;
+            };
+            summary.is_paused |= polled.is_paused;
+            match polled.claimed {
+                Some((queue, claim)) => {
+                    summary.n_claimed += 1;
+                    summary.n_waiting = summary.n_waiting.max(claim.queue_length);
+                    start(queue, claim, slot);
+                }
+                None => summary.is_empty = true,
+            }
+        }
+        drop(polls);
+        if !summary.is_failing {
             self.fetch_backoff.reset();
         }
-        let turns: Vec<Turn> = fetched.into_iter().flatten().collect();
-        self.is_paused = turns.iter().any(|turn| turn.is_paused);
-        let is_empty = turns.iter().any(|turn| turn.claimed.is_none());
-        let claims: Vec<_> = turns.into_iter().filter_map(|turn| turn.claimed).collect();
-        let n_waiting = claims.iter().map(|(_, claim)| claim.queue_length).max().unwrap_or(0);
-        self.n_waiting = if is_empty { 0 } else { n_waiting };
-        self.n_fetched += claims.len();
-        claims
+        self.n_fetched += summary.n_claimed;
+        let n_claimed = summary.n_claimed;
+        self.last = summary;
+        n_claimed
     }
 
     /// Returns whether the last fetch failed.
     pub(super) fn is_failing(&self) -> bool {
-        self.is_failing
+        self.last.is_failing
     }
 
     /// Waits until there may be an entry to fetch. The future may be dropped at any time.
     pub(super) async fn wait(&mut self) {
         let started = Instant::now();
         let waited = match self.queues.as_slice() {
-            _ if self.is_failing => return tokio::time::sleep(self.fetch_backoff.pause()).await,
+            _ if self.last.is_failing => return tokio::time::sleep(self.fetch_backoff.pause()).await,
             // A paused queue may contain entries, for which the blocking command would not wait.
-            [only] if !self.is_paused => only.wait(&self.blocking_client, LONGEST_WAIT).await,
+            [only] if !self.last.is_paused => only.wait(&self.blocking_client, LONGEST_WAIT).await,
             // The blocking command can wait for only one list, so several queues are polled. The
             // jitter keeps workers that started together from polling at the same times.
             _ => {
@@ -128,31 +156,36 @@ impl QueuePoller {
         }
     }
 
-    /// Claims an entry from the first queue that is not empty, in the order of a turn. A queue
-    /// whose fetch Redis rejects, for example because its key has another type, does not stop the
-    /// others.
-    async fn try_fetch(&self, turn: usize) -> RedisResult<Turn> {
-        let first = first_queue(turn, self.queues.len());
+    /// Claims an entry from the first queue that is not empty. A queue whose fetch Redis rejects, for
+    /// example because its key has another type, does not stop the others.
+    ///
+    /// * `position`: the number of entries fetched before, which selects the first queue.
+    ///
+    /// # Errors
+    /// Returns [`redis::RedisError`] if Redis is unavailable or rejects the fetches of all queues.
+    async fn poll(&self, position: usize) -> RedisResult<Polled> {
+        let n_queues = self.queues.len();
+        let first = first_queue(position, n_queues);
         let mut is_paused = false;
-        let mut rejection = None;
-        for offset in 0..self.queues.len() {
-            let queue = &self.queues[(first + offset) % self.queues.len()];
+        let mut n_rejected = 0;
+        for offset in 0..n_queues {
+            let queue = &self.queues[(first + offset) % n_queues];
             match queue.fetch().await {
                 Ok(Fetched::Claimed(claim)) => {
-                    return Ok(Turn { claimed: Some((queue.clone(), claim)), is_paused: false });
+                    return Ok(Polled { claimed: Some((queue.clone(), claim)), is_paused: false });
                 }
                 Ok(Fetched::Paused) => is_paused = true,
                 Ok(Fetched::Empty) => {}
-                Err(error) if is_rejection(&error) => rejection = Some(error),
+                Err(error) if is_rejection(&error) && n_rejected + 1 < n_queues => n_rejected += 1,
                 Err(error) => return Err(error),
             }
         }
-        rejection.map_or(Ok(Turn { claimed: None, is_paused }), Err)
+        Ok(Polled { claimed: None, is_paused })
     }
 }
 
 /// The result of polling the queues once.
-struct Turn {
+struct Polled {
     /// The claimed entry; `None` if no queue had one that may be fetched.
     claimed: Option<(Queue, Claim)>,
     /// True if no entry was claimed and a queue is paused.

@@ -12,6 +12,7 @@ use oculus_system::backoff::jittered;
 
 use super::context::WorkerContext;
 use super::moment::Moment;
+use super::outage::is_rejection;
 use super::queue::{FinishStatus, MAX_VANISHED, Queue, Reaped};
 
 /// The longest pause between two rounds. With a short lease, it is a third of the lease.
@@ -31,18 +32,12 @@ pub(super) async fn run(worker: Arc<WorkerContext>) {
         if before.age() > pause + max_delay(lease) {
             prompt_since = Instant::now();
         }
-        match worker.redis.connected_for().await {
-            Some(connected) if connected > lease => {
-                let may_reap = prompt_since.elapsed() > lease;
-                if let Responsiveness::Slow = reap_all(&worker, may_reap).await {
-                    prompt_since = Instant::now();
-                }
-            }
-            Some(_) => {}
-            // The reaper opens the connection itself, because for a long time no other part might
-            // use it, for example while all slots are occupied. The wait of one lease starts at the
-            // reconnect.
-            None => drop(worker.redis.query::<String>("ping", &redis::cmd("PING")).await),
+        // The reaper opens the connection itself, because for a long time no other part might use it,
+        // for example while all slots are occupied. The wait of one lease starts at the reconnect.
+        if worker.redis.connected_for().await.is_none() {
+            drop(worker.redis.query::<String>("ping", &redis::cmd("PING")).await);
+        } else if let Responsiveness::Slow = reap_all(&worker, prompt_since.elapsed() > lease).await {
+            prompt_since = Instant::now();
         }
     }
 }
@@ -61,10 +56,11 @@ fn max_delay(lease: Duration) -> Duration {
     Duration::from_secs(2).min(lease / 3)
 }
 
-/// Reads Redis' clock for each queue, and reaps the queue if `may_reap` is true. Stops at the first
-/// slow response.
+/// Reads Redis' clock for each queue, and reaps the queue if `may_reap` is true and the connection
+/// has been open for longer than a lease. Stops at the first slow response.
 async fn reap_all(worker: &WorkerContext, may_reap: bool) -> Responsiveness {
-    let max_delay = max_delay(worker.config.queue.lease);
+    let lease = worker.config.queue.lease;
+    let max_delay = max_delay(lease);
     for queue in &worker.queues {
         let sent = Instant::now();
         // The Redis client has logged the error, and the next round follows soon.
@@ -73,14 +69,21 @@ async fn reap_all(worker: &WorkerContext, may_reap: bool) -> Responsiveness {
             return Responsiveness::Slow;
         }
         // The clock is read in every round, even while reaping is not allowed, because the read
-        // shows whether Redis responds in time.
-        if !may_reap {
+        // shows whether Redis responds in time. The connection may be another one than before the
+        // read, to a server that was promoted in the meantime.
+        let is_settled = worker.redis.connected_for().await.is_some_and(|connected| connected > lease);
+        if !may_reap || !is_settled {
             continue;
         }
         // Redis may hang between the two calls. Renewals that are sent after this call would then
         // run after it, so the call has a deadline and does nothing if it is late.
         let not_after = now + u64::try_from(max_delay.as_millis()).unwrap_or(0);
-        queue.reap(not_after).await.unwrap_or_default().iter().for_each(|reaped| log_reaped(queue, reaped));
+        match queue.reap(not_after).await {
+            Ok(reaped) => reaped.iter().for_each(|reaped| log_reaped(queue, reaped)),
+            // The Redis client has logged the rejection, which concerns only this queue.
+            Err(error) if is_rejection(&error) => {}
+            Err(_) => return Responsiveness::Slow,
+        }
         if sent.elapsed() >= max_delay {
             return Responsiveness::Slow;
         }

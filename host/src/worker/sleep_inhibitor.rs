@@ -25,7 +25,7 @@ struct State {
     process: Option<Child>,
 }
 
-/// The machine does not sleep while this value exists.
+/// A request to hold off idle sleep, which ends when the value is dropped.
 pub(super) struct Wakefulness(SleepInhibitor);
 
 impl SleepInhibitor {

@@ -45,13 +45,16 @@ async fn a_restored_claim_has_its_entry_its_payload_and_its_counts_and_accepts_t
 }
 
 #[tokio::test]
-async fn a_repeated_adoption_returns_the_same_claim_and_one_after_its_result_returns_none() {
+async fn a_repeated_adoption_extends_the_same_claim_and_one_after_its_result_returns_none() {
     let redis = Redis::start();
     let queue = queue(&redis);
     let lost = forgotten_job(&redis, &queue, "job-1").await;
     let record = record(&lost, "job-1");
     let restored = queue.adopt(lost.id, &record).await.unwrap().unwrap();
+    let ends_at = |token: u64| redis.query::<f64>(&["ZSCORE", "{q}:leases", &token.to_string()]);
+    let _: u64 = redis.query(&["ZADD", "{q}:leases", "1", &restored.token.to_string()]);
     assert_eq!(queue.adopt(lost.id, &record).await.unwrap(), Some(restored), "the first reply may be lost");
+    assert!(ends_at(restored.token) > 1.0);
     assert_eq!(redis.query::<u64>(&["ZCARD", "{q}:leases"]), 1);
     queue.finish(restored, Some("job-1"), &success()).await.unwrap();
     let _: u64 = redis.query(&["DEL", "result:job-1"]);
@@ -63,12 +66,14 @@ async fn a_repeated_adoption_returns_the_same_claim_and_one_after_its_result_ret
 }
 
 #[tokio::test]
-async fn a_claim_that_is_not_lost_stays_as_it_is() {
+async fn the_lease_of_a_claim_that_is_not_lost_is_extended() {
     let redis = Redis::start();
     let queue = queue(&redis);
     push(&redis, "job-1");
     let claim = run(&queue, "job-1").await;
+    let _: u64 = redis.query(&["ZADD", "{q}:leases", "1", &claim.id.token.to_string()]);
     assert_eq!(queue.adopt(claim.id, &record(&claim, "job-1")).await.unwrap(), Some(claim.id));
+    assert!(redis.query::<f64>(&["ZSCORE", "{q}:leases", &claim.id.token.to_string()]) > 1.0);
 }
 
 #[tokio::test]

@@ -16,13 +16,19 @@
 local queue, leases, fence, claims, dead, result, channel, running, count, done, ended = unpack(KEYS)
 local token, boot, worker, lease, highest, entry, id, payload_key = unpack(ARGV, 1, 8)
 local stored_at, text, attempt, crashes, payload = unpack(ARGV, 9, 13)
-if is_holder(leases, claims .. token, token, boot) then return {'held', token} end
+-- The worker counts the lease from this call, whether or not it is a repetition.
+local function hold(held)
+  redis.call('ZADD', leases, 'XX', lease_end(lease), held)
+  return {'held', held}
+end
+
+if is_holder(leases, claims .. token, token, boot) then return hold(token) end
 
 -- An earlier call may have adopted the claim, and its reply was lost. Otherwise, a claim of the job,
 -- or of an equal entry whose id has not been read yet, is another attempt.
 for _, other in ipairs(redis.call('ZRANGE', leases, 0, -1)) do
   local fields = redis.call('HMGET', claims .. other, 'entry', 'id', 'boot', 'adopted')
-  if fields[3] == boot and fields[4] == token then return {'held', other} end
+  if fields[3] == boot and fields[4] == token then return hold(other) end
   if fields[1] == entry or (id ~= '' and fields[2] == id) then return {'fenced'} end
 end
 
