@@ -1,4 +1,5 @@
-//! Runs the benchmarks of `bench/`, which write their tables to `docs/benchmarks.md`.
+//! Runs the benchmarks of `bench/`, which write their tables to `docs/benchmarks.md`, or to
+//! `docs/reliability.md` for the comparison of queues.
 
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::path::{Path, PathBuf};
@@ -11,9 +12,10 @@ use crate::cargo::{build, build_dir, cargo};
 use crate::shell::{root, run};
 use crate::{plugins, setup};
 
-/// Python packages whose features are compared with the features of this program. Their versions
-/// are pinned, so that runs are comparable.
-const PACKAGES: [&str; 3] = ["TA-Lib==0.8.2", "numpy==2.4.6", "pandas==3.1.1"];
+/// Python packages that the benchmarks compare with this program, and packages that they use. Their
+/// versions are pinned, so that runs are comparable.
+const PACKAGES: [&str; 7] =
+    ["TA-Lib==0.8.2", "numpy==2.4.6", "pandas==3.1.1", "celery==5.7.0", "packaging==26.3", "redis==8.1.0", "rq==3.0.0"];
 
 /// Plugins of this project whose start is measured.
 const FAMILIES: [&str; 5] = ["lightgbm", "linear", "mlp", "lstm", "rules"];
@@ -27,6 +29,8 @@ pub(crate) enum Benchmark {
     Memory,
     /// Time from the start of a plugin process to its first fit
     Plugins,
+    /// Dispatch of jobs, compared with RQ, Celery and apalis
+    Queues,
     /// Time of each stage of the example job
     Stages,
     /// Verdicts on synthetic panels: 100 without an edge, 40 with a planted edge
@@ -47,6 +51,11 @@ pub(crate) fn measure(bench: Benchmark) -> Result<()> {
         Benchmark::Features => run(script(&python_with_packages()?, "features.py").arg(feature_times).arg(docs)),
         Benchmark::Memory => run(python("memory.py").arg(host).arg(feature_times).arg(docs)),
         Benchmark::Plugins => run(python("plugins.py").arg(plugin_start).arg(docs).args(plugin_libraries(&programs)?)),
+        Benchmark::Queues => {
+            plugins::publish(&[])?;
+            let apalis = build_apalis_worker()?;
+            run(script(&python_with_packages()?, "queues.py").arg(host).arg(plugins).arg(apalis).arg(docs))
+        }
         Benchmark::Stages => {
             plugins::publish(&[])?;
             run(python("stages.py").arg(host).arg(plugins).arg(root()).arg(docs))
@@ -90,6 +99,17 @@ fn build_third_party_example() -> Result<Vec<PathBuf>> {
         run(command.arg("--target-dir").arg(&target))?;
     }
     Ok(["release", "debug"].map(|profile| target.join(profile).join(library("logistic"))).to_vec())
+}
+
+/// Builds the worker of apalis, and returns its program.
+fn build_apalis_worker() -> Result<PathBuf> {
+    let folder = root().join("bench/apalis");
+    let target = folder.join("target");
+    // The crate is not in the workspace, so that the project does not depend on apalis.
+    let mut command = cargo();
+    command.args(["build", "--release", "--locked", "--manifest-path"]).arg(folder.join("Cargo.toml"));
+    run(command.arg("--target-dir").arg(&target))?;
+    Ok(target.join("release/apalis-worker"))
 }
 
 fn library(name: &str) -> String {

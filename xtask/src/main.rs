@@ -59,7 +59,7 @@ enum Task {
         #[arg(long, value_name = "FILE")]
         picture: Option<PathBuf>,
     },
-    /// Run a benchmark and write its table to docs/benchmarks.md
+    /// Run a benchmark and write its table to docs/benchmarks.md or docs/reliability.md
     #[command(after_help = "Example: cargo xtask bench features")]
     Bench {
         /// Benchmark to run
