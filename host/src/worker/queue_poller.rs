@@ -67,8 +67,8 @@ impl QueuePoller {
     /// Creates a poller.
     ///
     /// * `queues`: the queues in order of priority.
-    /// * `blocking_client`: a client for blocking commands, whose responses may take longer than 2
-    ///   s.
+    /// * `blocking_client`: a client for blocking commands, whose responses may take longer than
+    ///   [`LONGEST_WAIT`].
     pub(super) fn new(queues: Vec<Queue>, blocking_client: RedisClient) -> Self {
         Self {
             queues,
@@ -117,13 +117,12 @@ impl QueuePoller {
             }
         }
         drop(polls);
-        if !summary.is_failing {
+        self.last = summary;
+        if !self.last.is_failing {
             self.fetch_backoff.reset();
         }
-        self.n_fetched += summary.n_claimed;
-        let n_claimed = summary.n_claimed;
-        self.last = summary;
-        n_claimed
+        self.n_fetched += self.last.n_claimed;
+        self.last.n_claimed
     }
 
     /// Returns whether the last fetch failed.

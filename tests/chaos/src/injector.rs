@@ -262,10 +262,7 @@ impl<'s> Injector<'s> {
             std::thread::sleep(POLL_EVERY);
         }
         let lag = Duration::from_millis((fault.pick % MAX_LAG_MS) as u64);
-        let fails_at = Instant::now() + lag;
-        while Instant::now() < fails_at {
-            std::thread::sleep(POLL_EVERY);
-        }
+        std::thread::sleep(lag);
         let method = FailOverMethod::pick(fault.pick);
         if let Some(group) = self.suite.server.lock().group() {
             group.fail(method);
