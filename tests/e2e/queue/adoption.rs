@@ -146,6 +146,30 @@ async fn a_claim_is_restored_over_the_result_of_an_earlier_run_but_not_over_one_
 }
 
 #[tokio::test]
+async fn a_restored_claim_neither_replaces_nor_adopts_an_older_payload_that_redis_has() {
+    let mut redis = Redis::start_with_snapshots();
+    let queue = queue(&redis);
+    let [old, new] = ["old", "new"].map(|symbol| json!({ "symbols": [symbol] }).to_string());
+    let () = redis.query(&["SET", "job:job-1", &old]);
+    redis.save();
+    let () = redis.query(&["SET", "job:job-1", &new]);
+    push(&redis, "job-1");
+    let mut claim = fetch(&queue).await;
+    let record = ClaimRecord {
+        payload: Some(PayloadRecord { key: "job:job-1".to_owned(), value: claim.payload.clone().unwrap() }),
+        start: None,
+        ..record(&claim, "job-1")
+    };
+    redis.crash_and_recover();
+    while queue.now().await.is_err() {}
+    claim.id = queue.adopt(claim.id, &record).await.unwrap().expect("a restored claim");
+    let Admission::Run(job) = admit(&queue, &claim).await.unwrap() else { panic!("the job does not run") };
+    assert_eq!(job.payload, new);
+    // A backend that is about to push has already stored its payload, so it must stay.
+    assert_eq!(redis.query::<String>(&["GET", "job:job-1"]), old);
+}
+
+#[tokio::test]
 async fn a_worker_that_returns_after_its_job_was_finished_elsewhere_restores_nothing() {
     let redis = Redis::start();
     let [first, second] = [queue(&redis), queue(&redis)];
