@@ -149,8 +149,8 @@ struct Counts {
     n_accepted: u32,
     /// True if a cancellation was requested. The job then ends, but not with its newest payload.
     is_cancelled: bool,
-    /// Payloads of claims that were made after the snapshot that Redis was restored from, until the next
-    /// push. They may be newer than the payload that Redis has.
+    /// Payloads of claims that Redis has forgotten, because they were made after its snapshot. Until the
+    /// next push, they may be newer than the payload that Redis has.
     forgotten: Vec<String>,
 }
 
@@ -432,7 +432,7 @@ fn pick(indexes: &[usize], choice: usize) -> Option<usize> {
 fn no_history_of_faults_loses_a_job_or_runs_it_twice() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let default = ProptestConfig::default();
-    // More histories can be requested, for example before a change of a script is released.
+    // Without the variable, 64 histories keep the test short. A change of a script deserves thousands.
     let cases = std::env::var_os("PROPTEST_CASES").map_or(64, |_| default.cases);
     let config = ProptestConfig { cases, max_shrink_iters: 300, failure_persistence: None, ..default };
     let histories = proptest::collection::vec(step(), 1..60);
